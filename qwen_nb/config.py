@@ -52,10 +52,6 @@ class Sampling:
         return replace(defaults, **{name: value for name, value in ours.items() if value not in (None, ())})
 
 
-QWEN3_CODER = Sampling(temperature=0.7, top_p=0.8, top_k=20, min_p=0.0, repetition_penalty=1.05)
-"""What the model card of Qwen3-Coder-30B-A3B-Instruct recommends."""
-
-
 def check_thinking(thinking: Thinking) -> Thinking:
     """The budget, or `InvalidInputError` when it is none."""
     if thinking is None or thinking == "default":
@@ -86,3 +82,7 @@ def _in_range(
         if high is not None:
             limits += f" and {'below' if high_open else 'at most'} {high:,}"
         raise InvalidInputError(f"{name} must be {limits}, not {value!r}.")
+
+
+QWEN3_CODER = Sampling(temperature=0.7, top_p=0.8, top_k=20, min_p=0.0, repetition_penalty=1.05)
+"""What the model card of Qwen3-Coder-30B-A3B-Instruct recommends."""
