@@ -31,10 +31,14 @@ class ChatModel(Protocol):
     """A model in this kernel or behind a server."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What the user asked for: `nano`, a Hub id, a file's name."""
+        ...
 
     @property
-    def capabilities(self) -> Capabilities: ...
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+        ...
 
     def stream(
         self,

@@ -75,9 +75,9 @@ def _in_range(
     kind = "a whole number" if whole else "a number"
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
         raise InvalidInputError(f"{name} must be {kind}, not {value!r}.")
-    too_low = value < low or (low_open and value == low)
+    too_low = not value >= low or (low_open and value == low)  # written so that nan counts as too low
     too_high = high is not None and (value > high or (high_open and value == high))
-    if too_low or too_high or value != value:
+    if too_low or too_high:
         limits = f"{'above' if low_open else 'at least'} {low:,}"
         if high is not None:
             limits += f" and {'below' if high_open else 'at most'} {high:,}"
