@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from qwen_nb.safe_markdown import safe_markdown
+
 if TYPE_CHECKING:
     from qwen_nb.routing.trace import RoutingTrace
 
@@ -88,7 +90,7 @@ class Reply:
         return self.text
 
     def _repr_markdown_(self) -> str:
-        return self.text
+        return safe_markdown(self.text)
 
 
 @dataclass(frozen=True, slots=True)
