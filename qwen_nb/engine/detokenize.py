@@ -7,7 +7,7 @@ Qwen's tokenizers are byte-level BPE: a token is a run of bytes, written as prin
 from __future__ import annotations
 
 import codecs
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from qwen_nb.errors import UnsupportedError
@@ -52,16 +52,6 @@ class Detokenizer:
             return bytes(map(_BYTE_OF.__getitem__, token))
         except KeyError:  # an added token such as one with a space: kept as plain text
             return token.encode()
-
-
-def undecided_tail(text: str, needles: Iterable[str]) -> int:
-    """How many of the last characters of `text` may be the beginning of a needle (0 when none)."""
-    return max((_overlap(text, needle) for needle in needles), default=0)
-
-
-def _overlap(text: str, needle: str) -> int:
-    longest = min(len(text), len(needle) - 1)
-    return next((length for length in range(longest, 0, -1) if text.endswith(needle[:length])), 0)
 
 
 def _is_byte_level(tokenizer: PreTrainedTokenizerBase) -> bool:

@@ -53,8 +53,6 @@ NEVER = _TURNS + "{% endif %}"
 NO_TOOLS = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
 )
-    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
-)
 
 
 def tiny_tokenizer(chat_template: str | None = HYBRID, *, without: tuple[str, ...] = ()) -> PreTrainedTokenizerFast:
