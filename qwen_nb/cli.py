@@ -63,3 +63,7 @@ def _command(name: str) -> Callable[[list[str]], int]:
 def _complain(what: object, code: int) -> int:
     print(f"qwen-nb: {what}", file=sys.stderr)
     return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

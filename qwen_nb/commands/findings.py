@@ -16,9 +16,10 @@ from typing import Literal
 
 import qwen_nb
 
-GIB = 2**30
-NANO_MEMORY = 1.0
-"""GiB that a kernel with torch, transformers and nano asks for, with room to work."""
+GB = 1e9
+NANO = Path(qwen_nb.__file__).parent / "checkpoints" / "nano"
+NANO_MEMORY = 1e9
+"""Bytes that a kernel with torch, transformers and nano asks for, with room to work."""
 INSTRUCTIONS = ("avx2", "fma3", "avx512_f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "neon", "i8mm", "sve")
 """Those that matrix products gain from, by torch's names."""
 WIDGETS = ("@jupyter-widgets/jupyterlab-manager", "anywidget")
@@ -43,7 +44,6 @@ def look() -> Iterator[Finding]:
     yield Finding("system", "system", f"{platform.system()} {platform.release()} on {platform.machine()}")
     yield from packages()
     yield from devices()
-    yield memory()
     yield disk()
     yield from front_end()
     yield nano()
@@ -76,7 +76,7 @@ def _package(name: str, needed: str, suits: Callable[..., bool]) -> Finding:
 
 
 def devices() -> Iterator[Finding]:
-    """What torch can compute on."""
+    """What torch can compute on, and in how much memory."""
     try:
         import torch
     except (ImportError, OSError) as error:  # OSError: a shared library of torch's does not load
@@ -89,11 +89,12 @@ def devices() -> Iterator[Finding]:
     yield Finding("devices", "processor", f"{_cores()} cores, {torch.get_num_threads()} threads in torch, {names}")
     for index in range(torch.cuda.device_count()):
         card = torch.cuda.get_device_properties(index)
-        yield Finding("devices", f"cuda:{index}", f"{card.name}, {card.total_memory / GIB:.0f} GiB")
+        yield Finding("devices", f"cuda:{index}", f"{card.name}, {card.total_memory / GB:.0f} GB")
     if torch.backends.mps.is_available():
         yield Finding("devices", "mps", "Apple GPU")
     elif not torch.cuda.is_available():
         yield _no_gpu(torch.version.cuda)
+    yield _memory()
 
 
 def _no_gpu(built_for: str | None) -> Finding:
@@ -107,27 +108,18 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def memory() -> Finding:
-    """Main memory, with a container's limit if there is one."""
-    import psutil
+def _memory() -> Finding:
+    """Main memory, within a container's limit if there is one."""
+    import torch
 
-    now = psutil.virtual_memory()
-    total, free = now.total / GIB, now.available / GIB
-    limit = _container_limit()
-    if limit is not None and limit < total:
-        total, free = limit, min(free, limit)
-    value = f"{free:.1f} GiB free of {total:.1f}"
+    from qwen_nb.engine.memory import available_bytes, total_bytes
+
+    processor = torch.device("cpu")
+    free = available_bytes(processor)
+    value = f"{free / GB:.1f} GB free of {total_bytes(processor) / GB:.1f}"
     if free < NANO_MEMORY:
-        return _wrong("memory", "memory", f"{value}; nano asks for {NANO_MEMORY:.0f}", "shut down other kernels")
-    return Finding("memory", "memory", value)
-
-
-def _container_limit() -> float | None:
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):  # control groups, version 2 and 1
-        path = Path("/sys/fs/cgroup") / name
-        if path.is_file() and (text := path.read_text().strip()).isdigit():
-            return int(text) / GIB
-    return None
+        return _wrong("devices", "memory", f"{value}; nano asks for {NANO_MEMORY / GB:.0f}", "shut down other kernels")
+    return Finding("devices", "memory", value)
 
 
 def disk() -> Finding:
@@ -136,7 +128,7 @@ def disk() -> Finding:
 
     folder = Path(HF_HUB_CACHE).expanduser()
     there = next(place for place in (folder, *folder.parents) if place.exists())
-    return Finding("memory", "disk", f"{shutil.disk_usage(there).free / GIB:.0f} GiB free for weights in {folder}")
+    return Finding("devices", "disk", f"{shutil.disk_usage(there).free / GB:.0f} GB free for weights in {folder}")
 
 
 def front_end() -> Iterator[Finding]:
@@ -187,21 +179,19 @@ def _extension() -> Finding:
     return Finding("front end", "%load_ext qwen_nb", "gives %%qwen")
 
 
-def nano() -> Finding:
+def nano(folder: Path = NANO) -> Finding:
     """The checkpoint that comes with the package: all files there, and the weights whole."""
     from safetensors import SafetensorError, safe_open
 
-    folder = Path(qwen_nb.__file__).parent / "checkpoints" / "nano"
-    mend = "python -m pip install --force-reinstall qwen-nb, or in a clone: git checkout qwen_nb/checkpoints"
+    mend = "python -m pip install --force-reinstall qwen-nb (in a clone: git checkout -- qwen_nb/checkpoints)"
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        (folder / "tokenizer.json").read_text(encoding="utf-8")
+        for name in ("config.json", "tokenizer.json"):
+            json.loads((folder / name).read_text(encoding="utf-8"))
         with safe_open(folder / "model.safetensors", framework="numpy") as weights:  # refuses a truncated file
-            count = sum(prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118 - it has no iterator
+            count = sum(prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118 - no iterator
     except (OSError, ValueError, SafetensorError) as error:
         return _wrong("models", "nano", f"cannot be read: {error}", mend)
-    experts = f"{config['num_experts']} experts, {config['num_experts_per_tok']} at a time"
-    return Finding("models", "nano", f"{count / 1e6:.1f} M parameters, {experts}")
+    return Finding("models", "nano", f"{count / 1e6:.1f} M parameters in {folder}")
 
 
 def _wrong(group: str, name: str, value: str, mend: str) -> Finding:

@@ -10,11 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+import zmq
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_core.utils import ensure_async
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from traitlets.config import Config
 
 from qwen_nb.errors import InvalidInputError, QwenNbError
 
@@ -80,9 +82,13 @@ class _Client(NotebookClient):
         save: Callable[[NotebookNode], None],
         timeout: int | None,
     ) -> None:
-        # Without clock times in it, a run that changes nothing leaves the same file.
-        place = {"metadata": {"path": str(folder)}}
-        super().__init__(notebook, timeout=timeout, record_timing=False, resources=place)
+        super().__init__(
+            notebook,
+            timeout=timeout,
+            record_timing=False,  # without clock times in it, a run that changes nothing leaves the same file
+            resources={"metadata": {"path": str(folder)}},
+            config=Config({"KernelManager": {"transport_encryption": "auto"}} if zmq.has("curve") else {}),
+        )
         self.interrupted = False
         self._watcher = watcher
         self._save = save
