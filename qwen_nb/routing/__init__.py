@@ -1,0 +1,1 @@
+"""Which experts each token went to: the recorded trace and what can be read from it."""

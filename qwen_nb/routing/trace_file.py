@@ -1,0 +1,68 @@
+"""A trace as a file: an `.npz` of plain arrays, everything that is text as JSON in one of them. Never a pickle."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qwen_nb.errors import InvalidInputError
+
+FORMAT, VERSION = "qwen_nb routing trace", 1
+
+_DAMAGE = (OSError, ValueError, LookupError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, MemoryError)
+"""What numpy and zipfile raise for files that are cut off, changed or something else."""
+
+Trace = TypeVar("Trace")
+
+
+def write(path: Path, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> None:
+    """Write beside `path`, then move there, so that no reader ever sees half a file."""
+    text = json.dumps({"format": FORMAT, "version": VERSION, **about})
+    header = np.frombuffer(text.encode(), np.uint8)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        unfinished = Path(file.name)
+        try:
+            np.savez_compressed(file, allow_pickle=False, about=header, **arrays)
+            file.close()
+            unfinished.replace(path)
+        except BaseException:
+            file.close()
+            unfinished.unlink(missing_ok=True)
+            raise
+
+
+def read(path: Path, make: Callable[..., Trace]) -> Trace:
+    """What `make` builds from the arrays and settings in the file."""
+    if not path.is_file():
+        raise InvalidInputError(f"There is no file {str(path)!r} to load a trace from.")
+    try:
+        arrays, about = _contents(path)
+        return make(**arrays, **about)
+    except (*_DAMAGE, TypeError) as error:
+        raise InvalidInputError(
+            f"{str(path)!r} cannot be read as a routing trace: {error} "
+            "It may be damaged, or not written by RoutingTrace.save."
+        ) from error
+
+
+def _contents(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    archive = np.load(path, allow_pickle=False)
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise InvalidInputError("It holds a single array.")
+    with contextlib.closing(archive):
+        arrays = {name: archive[name] for name in archive.files}
+    about = json.loads(arrays.pop("about").tobytes())
+    if about.pop("format") != FORMAT:
+        raise InvalidInputError("It holds something else.")
+    if (version := about.pop("version")) != VERSION:
+        raise InvalidInputError(f"It has version {version}, this qwen_nb reads version {VERSION}. Upgrade qwen_nb.")
+    return arrays, about
