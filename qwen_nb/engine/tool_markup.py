@@ -2,9 +2,9 @@
 
 Qwen3 writes Hermes JSON, `{"name": ..., "arguments": {...}}`. Qwen3-Coder and Qwen3.5 write
 `<function=NAME> <parameter=P> value </parameter> </function>` with raw, unescaped values (model cards and chat
-templates of both). In the second, a value may itself contain such markup, for example code that is about it; it is read
-as the template would have written it: a value that begins on its own line is closed by a tag that ends its line and is
-followed by another parameter or the end, and whole calls inside a value, each tag on its own line, are skipped.
+templates of both). In the second, a value may itself contain such markup, for example code that is about it. It is read
+as the template would have written it: a value that begins on its own line is closed by a tag that begins or ends a line
+and is followed by another parameter or the end, and whole calls inside a value, tags on their own lines, are skipped.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ OPEN, CLOSE, FUNCTION = "<tool_call>", "</tool_call>", "<function="
 
 _FUNCTION = re.compile(r"\s*<function=([^>\n]+)>")
 _PARAMETER = re.compile(r"\s*<parameter=([^>\n]+)>")
-_END_OF_BLOCK = re.compile(r"</parameter>(?=[ \t]*\n\s*<parameter=|\s*\Z)")
-_END_OF_INLINE = re.compile(r"</parameter>(?=\s*<parameter=|\s*\Z)")
+_END = r"(?:<parameter=|\Z)"
+_END_OF_BLOCK = re.compile(rf"(?<=\n)</parameter>(?=\s*{_END})|</parameter>(?=[ \t]*\n\s*{_END})")
+_END_OF_INLINE = re.compile(rf"</parameter>(?=\s*{_END})")
 _OPENING_LINE = re.compile(r"^[ \t]*<function=[^>\n]+>[ \t]*$", re.MULTILINE)
 _CLOSING_LINE = re.compile(r"^[ \t]*</function>[ \t]*$", re.MULTILINE)
+_QUOTED_OPEN = re.compile(r"<tool_call>[ \t]*$", re.MULTILINE)
+_QUOTED_CLOSE = re.compile(r"^[ \t]*</tool_call>", re.MULTILINE)
 _NAME = re.compile(r'<function=([^>\n]+)>|"name"\s*:\s*"([^"\\]*)"')
 
 
@@ -84,13 +87,13 @@ def _read_xml(body: str) -> WrittenCall:
     inner, closed, rest = body[head.end() if head else 0 :].rpartition("</function>")
     if not head or not closed or rest.strip():
         raise MalformedCallError("it does not end with </function>", within_value=_may_be_content(body))
-    return WrittenCall(head[1].strip(), _parameters(inner.rstrip(), body), typed=False)
+    return WrittenCall(head[1].strip(), _parameters(inner, body), typed=False)
 
 
 def _parameters(inner: str, body: str) -> dict[str, str]:
     values: dict[str, str] = {}
     at = 0
-    while at < len(inner):
+    while inner[at:].strip():
         start = _PARAMETER.match(inner, at)
         end = _end_of_value(inner, start.end()) if start else None
         if not start or not end:
@@ -114,7 +117,8 @@ def _inside_nested_call(value: str) -> bool:
 
 
 def _may_be_content(body: str) -> bool:
-    return not _at_line_start(body) or body.count(OPEN) > body.count(CLOSE)
+    quoted = len(_QUOTED_OPEN.findall(body)) > len(_QUOTED_CLOSE.findall(body))
+    return quoted or not _at_line_start(body)
 
 
 def _at_line_start(body: str) -> bool:

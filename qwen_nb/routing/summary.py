@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
@@ -18,9 +19,8 @@ _COLUMNS = ("layer", "busiest expert", "share of the load", "unused experts")
 
 def headline(trace: RoutingTrace) -> str:
     """One line: tokens by phase, experts, layers, model."""
-    names, counts = np.unique(trace.phase, return_counts=True)
-    phases = ", ".join(f"{count:,} {name}" for name, count in zip(names, counts, strict=True))
-    size = f"{len(trace):,} tokens ({phases})" if phases else "no tokens"
+    phases = ", ".join(f"{count:,} {name}" for name, count in Counter(trace.phase.tolist()).items())
+    size = f"{len(trace):,} token{'s' if len(trace) > 1 else ''} ({phases})" if phases else "no tokens"
     routers = f"top-{trace.top_k} of {trace.num_experts} experts in {len(trace.layers)} layers"
     return f"{size}, {routers}{f' of {trace.model}' if trace.model else ''}"
 

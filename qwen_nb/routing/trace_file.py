@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import tempfile
+import secrets
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -26,18 +26,17 @@ Trace = TypeVar("Trace")
 
 def write(path: Path, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> None:
     """Write beside `path`, then move there, so that no reader ever sees half a file."""
+    if not path.parent.is_dir():
+        raise InvalidInputError(f"There is no folder {str(path.parent)!r} to save a trace in. Make it first.")
     text = json.dumps({"format": FORMAT, "version": VERSION, **about})
-    header = np.frombuffer(text.encode(), np.uint8)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        unfinished = Path(file.name)
-        try:
-            np.savez_compressed(file, allow_pickle=False, about=header, **arrays)
-            file.close()
-            unfinished.replace(path)
-        except BaseException:
-            file.close()
-            unfinished.unlink(missing_ok=True)
-            raise
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with unfinished.open("xb") as file:
+            np.savez_compressed(file, about=np.frombuffer(text.encode(), np.uint8), **arrays)  # type: ignore[arg-type]
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def read(path: Path, make: Callable[..., Trace]) -> Trace:
@@ -60,6 +59,8 @@ def _contents(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         raise InvalidInputError("It holds a single array.")
     with contextlib.closing(archive):
         arrays = {name: archive[name] for name in archive.files}
+    if "about" not in arrays:
+        raise InvalidInputError("It holds something else.")
     about = json.loads(arrays.pop("about").tobytes())
     if about.pop("format") != FORMAT:
         raise InvalidInputError("It holds something else.")
