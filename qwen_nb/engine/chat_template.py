@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import TemplateError
-
 from qwen_nb.errors import InvalidInputError, ModelLoadError, UnsupportedError
 from qwen_nb.messages import Message
 
@@ -27,8 +25,6 @@ OPEN_THINK, CLOSE_THINK = "<think>", "</think>"
 _FIM = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
 _QUESTION = [{"role": "user", "content": "question"}]
 _TOOL = {"type": "function", "function": {"name": "probe_tool", "description": "", "parameters": {"type": "object"}}}
-_FAULTS = (TemplateError, TypeError, ValueError, LookupError, AttributeError)
-"""What a template in Jinja raises when it is wrong, or given what it does not expect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +95,7 @@ class ChatTemplate:
         options = {} if thinking is None else {"enable_thinking": thinking}
         try:
             return self._apply(turns, tools=list(tools) or None, **options)
-        except _FAULTS as error:
+        except Exception as error:  # the template is the checkpoint's code: anything can come out of it
             raise UnsupportedError(f"The model's chat template refuses this conversation: {error}") from error
 
     def opens_thought(self, ids: Sequence[int]) -> bool:
@@ -142,13 +138,13 @@ class ChatTemplate:
             )
         try:
             return self._apply(_QUESTION, **options)
-        except _FAULTS as error:
+        except Exception as error:  # as in `render`
             raise ModelLoadError(f"The checkpoint's chat template cannot be used: {error}") from error
 
     def _takes_tools(self) -> bool:
         try:
-            ids = self._apply(_QUESTION, tools=[_TOOL])
-        except _FAULTS:  # a template that works without tools and raises with them takes none
+            ids = self._probe(tools=[_TOOL])
+        except ModelLoadError:  # a template that works without tools and fails with them takes none
             return False
         return _TOOL["function"]["name"] in self._decode(ids)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import lzma
 import secrets
 import zipfile
 import zlib
@@ -18,7 +19,10 @@ from qwen_nb.errors import InvalidInputError
 
 FORMAT, VERSION = "qwen_nb routing trace", 1
 
-_DAMAGE = (OSError, ValueError, LookupError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, MemoryError)
+_DAMAGE = (
+    *(OSError, ValueError, TypeError, LookupError, EOFError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+)
 """What numpy and zipfile raise for files that are cut off, changed or something else."""
 
 Trace = TypeVar("Trace")
@@ -28,7 +32,7 @@ def write(path: Path, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, An
     """Write beside `path`, then move there, so that no reader ever sees half a file."""
     if not path.parent.is_dir():
         raise InvalidInputError(f"There is no folder {str(path.parent)!r} to save a trace in. Make it first.")
-    text = json.dumps({"format": FORMAT, "version": VERSION, **about})
+    text = json.dumps({"format": FORMAT, "version": VERSION, "arrays": sorted(arrays), **about})
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with unfinished.open("xb") as file:
@@ -46,11 +50,10 @@ def read(path: Path, make: Callable[..., Trace]) -> Trace:
     try:
         arrays, about = _contents(path)
         return make(**arrays, **about)
-    except (*_DAMAGE, TypeError) as error:
-        raise InvalidInputError(
-            f"{str(path)!r} cannot be read as a routing trace: {error} "
-            "It may be damaged, or not written by RoutingTrace.save."
-        ) from error
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{str(path)!r} cannot be loaded as a routing trace. {error}") from error
+    except _DAMAGE as error:
+        raise InvalidInputError(f"{str(path)!r} is damaged, or not a file that RoutingTrace.save wrote.") from error
 
 
 def _contents(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -66,4 +69,6 @@ def _contents(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         raise InvalidInputError("It holds something else.")
     if (version := about.pop("version")) != VERSION:
         raise InvalidInputError(f"It has version {version}, this qwen_nb reads version {VERSION}. Upgrade qwen_nb.")
+    if sorted(arrays) != about.pop("arrays"):  # a damaged directory of the archive can hide one
+        raise InvalidInputError("Some of its arrays are missing.")
     return arrays, about

@@ -31,6 +31,7 @@ _TURNS = """
 {% endif %}
 {{- m.content }}
 {%- for call in m.tool_calls or [] %}
+
 <tool_call>
 {{ {"name": call.function.name, "arguments": call.function.arguments} | tojson }}
 </tool_call>
@@ -43,7 +44,7 @@ HYBRID = _TURNS + (
 )
 """Like Qwen3: thinks by itself, switched off by an empty thought in the prompt."""
 HYBRID_OPEN = _TURNS + (
-    "<think>\n{% if enable_thinking is defined and enable_thinking is false %}\n</think>\n\n{% endif %}{% endif %}"
+    "<think>\n{% if enable_thinking is defined and enable_thinking is false %}\n\n</think>\n\n{% endif %}{% endif %}"
 )
 """Like Qwen3.5: the prompt opens the thought, or holds an empty one."""
 ALWAYS = _TURNS + "<think>\n{% endif %}"
