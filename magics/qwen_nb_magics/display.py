@@ -55,7 +55,7 @@ class NotebookScreen:
         begins = transcript.started and not self._has_begun
         if not (final or begins or self._clock() >= self._due):
             return
-        if transcript.failed and not self._shown:  # the error says it all
+        if transcript.failed and not (self._shown or transcript.started):  # the error says it all
             return
         self._has_begun = transcript.started
         for place, block in enumerate(blocks(transcript, self._form)):

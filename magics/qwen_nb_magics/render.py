@@ -21,7 +21,10 @@ _THOUGHT = (
     "white-space:pre-wrap;overflow-wrap:anywhere;background:none;margin:4px 0 4px 4px;padding-left:8px;"
     "border-left:3px solid #cc79a7;color:inherit;font-size:var(--jp-code-font-size,13px)"
 )
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[ \t]*([^\n`]*)\n(.*?)(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(
+    r"^(?P<indent> *)(?P<mark>`{3,}|~{3,})[ \t]*(?P<language>[^\n`]*)\n(?P<code>.*?)(?:^ *(?P=mark)[`~]*[ \t]*$|\Z)",
+    re.DOTALL | re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,10 @@ class Code:
 def first_code(text: str) -> Code | None:
     """The first fenced block of `text`, as far as it has come."""
     found = _FENCE.search(text)
-    return Code(found[2].strip(), found[3].removesuffix("\n")) if found else None
+    if found is None:
+        return None
+    indented = re.compile(f"^ {{0,{len(found['indent'])}}}", re.MULTILINE)  # the block stands in a list
+    return Code(found["language"].strip(), indented.sub("", found["code"]).removesuffix("\n"))
 
 
 def formatted(text: str, form: Format) -> str:
