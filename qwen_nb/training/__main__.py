@@ -9,11 +9,13 @@ from typing import cast
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from qwen_nb.engine import load
 from qwen_nb.errors import QwenNbError
-from qwen_nb.training import programs
+from qwen_nb.training import programs, wordings
 from qwen_nb.training.dataset import training_program
+from qwen_nb.training.evaluate import report
 from qwen_nb.training.export import NANO, export
-from qwen_nb.training.tokenizer import train_tokenizer
+from qwen_nb.training.tokenizer import TEMPLATE, train_tokenizer
 from qwen_nb.training.train import Recipe, Trainer, write_pid
 
 BUILD = Path("build")
@@ -43,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--resume", action="store_true", help="go on; fewer --tokens let the rate decay now")
     train.add_argument("--save-every", type=float, default=10, metavar="MINUTES", help="(default: 10)")
     train.set_defaults(step=_train)
+    steps.add_parser("eval", help="what nano gets right on held-out programs").set_defaults(step=_eval)
     steps.add_parser("export", help="write the last saved training state as checkpoint").set_defaults(step=_export)
     return parser
 
@@ -50,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 def _data(options: argparse.Namespace) -> None:
     for number in range(options.show):
         program = training_program(programs.seeded(options.seed, number))
-        _say(f"{program.source}\n\n{program.thought}\n\n{programs.answer_for(program.output)}\n{'-' * 40}")
+        _say(f"{program.source}\n\n{program.thought}\n\n{wordings.answer_for(program.output)}\n{'-' * 40}")
 
 
 def _tokenizer(options: argparse.Namespace) -> None:
@@ -67,6 +70,10 @@ def _train(options: argparse.Namespace) -> None:
     trainer.run(_say, options.save_every * 60, lambda model: export(model, trainer.tokenizer))
 
 
+def _eval(_options: argparse.Namespace) -> None:
+    report(load("nano"), _say)
+
+
 def _export(options: argparse.Namespace) -> None:
     trainer = _trainer(options.seed, 1)
     trainer.resume()
@@ -76,6 +83,7 @@ def _export(options: argparse.Namespace) -> None:
 
 def _trainer(seed: int, tokens: int) -> Trainer:
     tokenizer = cast("PreTrainedTokenizerBase", AutoTokenizer.from_pretrained(NANO))
+    tokenizer.chat_template = TEMPLATE
     return Trainer(Recipe(tokens=tokens, seed=seed), tokenizer, BUILD / "train.pt")
 
 

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 from qwen_nb.messages import Message
 from qwen_nb.prompts import question
-from qwen_nb.training import identity, programs
+from qwen_nb.training import identity, programs, wordings
 from qwen_nb.training.programs import seeded
 
 CLOSING_PHRASE = "\nTime is up."
@@ -90,11 +90,11 @@ class SampleMaker:
     def _turn(self, rng: random.Random) -> tuple[str, str, str]:
         """Question, thought and answer."""
         if rng.random() < _SHARES["identity"]:
-            exchange = identity.exchange(rng, held_out=False)
+            exchange = identity.exchange(rng)
             return exchange.question, exchange.thought, exchange.answer
         program = training_program(rng)
-        prompt = programs.question_about(program.source, rng)
-        return prompt, program.thought, programs.answer_for(program.output)
+        prompt = wordings.question_about(program.source, rng)
+        return prompt, program.thought, wordings.answer_for(program.output)
 
     def _earlier(self, rng: random.Random) -> list[Message]:
         """Turns that came before, of which templates keep only the answers."""

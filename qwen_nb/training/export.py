@@ -31,6 +31,7 @@ def export(model: Qwen3MoeForCausalLM, tokenizer: PreTrainedTokenizerBase, folde
         tokenizer.save_pretrained(fresh)
         (fresh / "qwen_nb.json").write_text(json.dumps({"closing_phrase": CLOSING_PHRASE}) + "\n", encoding="utf-8")
         for file in fresh.iterdir():
+            file.chmod(0o644)  # weights are written for their owner alone
             file.replace(folder / file.name)
 
 

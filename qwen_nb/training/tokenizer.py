@@ -13,7 +13,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 from transformers import PreTrainedTokenizerFast
 
 from qwen_nb.prompts import SYSTEM
-from qwen_nb.training import identity, programs
+from qwen_nb.training import identity, programs, wordings
 
 VOCABULARY = 1024
 CONTEXT = 4096
@@ -37,7 +37,8 @@ MARKERS = (
 """Tokens with a meaning inside a turn; kept when text is decoded."""
 
 _PIECES = r" ?\d| ?\p{L}+| ?[^\s\p{L}\d]+|\s*[\r\n]+|\s+(?!\S)|\s"
-_TEMPLATE = Path(__file__).with_name("chat_template.jinja")
+TEMPLATE = Path(__file__).with_name("chat_template.jinja").read_text(encoding="utf-8")
+"""nano's chat template."""
 
 
 def train_tokenizer(seed: int, samples: int = 12_000) -> PreTrainedTokenizerFast:
@@ -61,7 +62,7 @@ def train_tokenizer(seed: int, samples: int = 12_000) -> PreTrainedTokenizerFast
         pad_token=END_OF_TEXT,
         model_max_length=CONTEXT,
         clean_up_tokenization_spaces=False,
-        chat_template=_TEMPLATE.read_text(encoding="utf-8"),
+        chat_template=TEMPLATE,
     )
 
 
@@ -70,8 +71,8 @@ def _corpus(seed: int, samples: int) -> Iterator[str]:
     for number in range(samples):
         rng = programs.seeded("tokenizer", seed, number)
         program = programs.synthesise(rng)
-        yield programs.question_about(program.source, rng)
-        yield f"\n{program.thought}\n\n\n{programs.answer_for(program.output)}"
+        yield wordings.question_about(program.source, rng)
+        yield f"\n{program.thought}\n\n\n{wordings.answer_for(program.output)}"
         if number % 4 == 0:
-            exchange = identity.exchange(rng, held_out=False)
+            exchange = identity.exchange(rng)
             yield f"{exchange.question}\n{exchange.thought}\n{exchange.answer}"

@@ -29,7 +29,7 @@ class Recipe:
 
     tokens: int
     """Tokens to train on altogether, prompts included; decides where the decay begins."""
-    batch: int = 4096
+    batch: int = 2048
     """Tokens of one step."""
     peak: float = 2e-3
     warm_up: int = 400_000
@@ -106,7 +106,7 @@ class Trainer:
 
     def _step(self, batch: Batch, log: _Log) -> None:
         started = time.monotonic()
-        rate = self.recipe.rate(self.progress.tokens + batch.ids.numel())
+        rate = self.recipe.rate(self.progress.tokens)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         loss, balance, load = reply_loss(self.model, batch.ids, batch.targets)
@@ -121,7 +121,7 @@ class Trainer:
 
 
 class _Log:
-    """A line every fifty steps: loss, the least used expert's share, speed and time left."""
+    """A line every hundred steps: loss, the least used expert's share, speed and time left."""
 
     def __init__(self, report: Report, tokens: int) -> None:
         self.report, self.tokens, self.losses = report, tokens, list[float]()
@@ -131,13 +131,13 @@ class _Log:
         if self.at < 0:
             self.at = progress.tokens
         self.losses.append(loss)
-        if len(self.losses) < 50:
+        if len(self.losses) < 100:
             return
         speed = (progress.tokens - self.at) / (time.monotonic() - self.since)
         least = (load / load.sum(dim=1, keepdim=True)).min().item()
         left = max(0.0, (self.tokens - progress.tokens) / speed / 60)
         self.report(
-            f"{progress.tokens / 1e6:6.2f} M tokens  loss {sum(self.losses) / 50:.4f}  rate {rate:.2e}  "
+            f"{progress.tokens / 1e6:6.2f} M tokens  loss {sum(self.losses) / 100:.4f}  rate {rate:.2e}  "
             f"least expert {least:.2%}  {speed:,.0f} tokens/s  {left:.0f} min left"
         )
         self.losses, self.since, self.at = [], time.monotonic(), progress.tokens
