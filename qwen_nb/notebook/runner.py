@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -19,6 +20,9 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from qwen_nb.errors import InvalidInputError, QwenNbError
+
+_OVERWRITTEN = re.compile(r".*\r(?=[^\n])")
+"""What a carriage return lets the following text write over."""
 
 
 class CellFailedError(QwenNbError):
@@ -136,13 +140,22 @@ class _Client(NotebookClient):
     def output(
         self, outs: list[NotebookNode], msg: dict[str, Any], display_id: str | None, cell_index: int
     ) -> NotebookNode | None:
-        """One stream output for what comes without a break, as JupyterLab keeps it."""
+        """Streams as JupyterLab keeps them: one for what comes without a break, without what was overwritten."""
         made = super().output(outs, msg, display_id, cell_index)
-        if made is not None and made.output_type == "stream" and len(outs) > 1:
-            before = outs[-2]
-            if before.output_type == "stream" and before.name == made.name:
-                before.text += outs.pop().text
+        if made is not None and made.output_type == "stream":
+            _tidy(outs)
         return made
+
+
+def _tidy(outs: list[NotebookNode]) -> None:
+    """Joins the last output to a stream of the same name before it; a progress bar that wiped itself leaves nothing."""
+    last = outs[-1]
+    if len(outs) > 1 and outs[-2].output_type == "stream" and outs[-2].name == last.name:
+        outs.pop()
+        outs[-1].text += last.text
+    text = outs[-1].text = _OVERWRITTEN.sub("", outs[-1].text)
+    if "\r" in text and not text.strip(" \r"):
+        outs.pop()
 
 
 def _runs(cell: NotebookNode) -> bool:

@@ -65,6 +65,14 @@ def test_cells_run_in_order_are_told_live_and_saved_one_by_one(tmp_path):
     assert "execution" not in notebook.cells[-1].metadata
 
 
+def test_a_progress_bar_leaves_only_what_can_still_be_seen(tmp_path):
+    bar = "import sys\nfor at in range(3):\n    print(f'\\rat {at}', end='', file=sys.stderr, flush=True)\n"
+    notebook = code(bar, bar + "print('\\r    \\r', end='', file=sys.stderr, flush=True)\nprint('done')")
+    run(notebook, tmp_path)
+    assert [(output.name, output.text) for output in notebook.cells[0].outputs] == [("stderr", "at 2")]
+    assert [(output.name, output.text) for output in notebook.cells[1].outputs] == [("stdout", "done\n")]
+
+
 def test_a_failing_cell_is_named_and_the_rest_does_not_run(tmp_path):
     notes = Notes()
     notebook = code("x = 1", "print('so far')\nx / 0", "print('never')")

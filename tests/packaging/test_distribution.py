@@ -145,5 +145,6 @@ def test_doctor_is_content_with_the_wheel(used, clean):
 
 
 def test_nano_answers_from_the_wheel(used):
-    code = 'import qwen_nb; print(qwen_nb.load("nano").chat("Who are you?", thinking=0, sampling=qwen_nb.Sampling(max_tokens=64)).text)'
+    short = "qwen_nb.Sampling(max_tokens=64)"
+    code = f'import qwen_nb; print(qwen_nb.load("nano").chat("Who are you?", thinking=0, sampling={short}).text)'
     assert "nano" in used("python", "-c", code)
