@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from typing import Literal
+from typing import Any, Literal
 
 from qwen_nb.errors import InvalidInputError
 
@@ -34,17 +36,13 @@ class Sampling:
     """Strings and token ids that end the answer; they are not part of it."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.stop, str | int):
-            object.__setattr__(self, "stop", (self.stop,))
-        object.__setattr__(self, "stop", tuple(self.stop))
+        object.__setattr__(self, "stop", _stops(self.stop))
         _in_range("temperature", self.temperature, 0, 2)
         _in_range("top_p", self.top_p, 0, 1, low_open=True)
         _in_range("top_k", self.top_k, 0, None, whole=True)
         _in_range("min_p", self.min_p, 0, 1, high_open=True)
         _in_range("repetition_penalty", self.repetition_penalty, 0, None, low_open=True)
         _in_range("max_tokens", self.max_tokens, 1, MAX_OUTPUT_TOKENS, whole=True)
-        if "" in self.stop:
-            raise InvalidInputError("A stop string must not be empty: it would end every answer at once.")
 
     def over(self, defaults: Sampling) -> Sampling:
         """This sampling with every field left open taken from `defaults`."""
@@ -58,6 +56,16 @@ def check_thinking(thinking: Thinking) -> Thinking:
         return thinking
     _in_range("thinking", thinking, 0, None, whole=True)
     return thinking
+
+
+def _stops(stop: Any) -> tuple[str | int, ...]:
+    entries = (stop,) if isinstance(stop, str | int) or not isinstance(stop, Iterable) else tuple(stop)
+    for entry in entries:
+        if entry == "":
+            raise InvalidInputError("A stop string must not be empty: it would end every answer at once.")
+        if isinstance(entry, bool) or not isinstance(entry, str | int) or (isinstance(entry, int) and entry < 0):
+            raise InvalidInputError(f"stop takes strings and token ids from 0 on, not {entry!r}.")
+    return entries
 
 
 def _in_range(
@@ -76,7 +84,7 @@ def _in_range(
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
         raise InvalidInputError(f"{name} must be {kind}, not {value!r}.")
     too_low = not value >= low or (low_open and value == low)  # written so that nan counts as too low
-    too_high = high is not None and (value > high or (high_open and value == high))
+    too_high = value == math.inf or (high is not None and (value > high or (high_open and value == high)))
     if too_low or too_high:
         limits = f"{'above' if low_open else 'at least'} {low:,}"
         if high is not None:
