@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from lab_in_browser import Notebook, browse, find_browser, serve
+from lab_in_browser import MINUTE, Notebook, browse, find_browser, serve
 from nbformat import v4, write
 
 PICTURES = Path(__file__).parents[2] / "build" / "ui"
@@ -44,6 +44,7 @@ def open_notebook(browser, server, request) -> Iterator[Callable[..., Notebook]]
         return Notebook.open(context.new_page(), server.url(name))
 
     with browser.new_context(viewport={"width": 1100, "height": 800}) as context:
+        context.set_default_timeout(2 * MINUTE)
         yield make
 
 

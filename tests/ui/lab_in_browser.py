@@ -145,12 +145,12 @@ class Notebook:
             timeout=timeout,
         )
 
-    def select(self, index: int) -> None:
-        """Makes a cell the active one and brings it into view."""
+    def select(self, index: int, align: str = "auto") -> None:
+        """Makes a cell the active one and brings it into view, with align="start" to the top of it."""
         self.page.evaluate(
-            "async i => { const n = jupyterapp.shell.currentWidget.content; n.activeCellIndex = i;"
-            " n.deselectAll(); await n.scrollToItem(i); }",
-            index,
+            "async ([i, align]) => { const n = jupyterapp.shell.currentWidget.content; n.activeCellIndex = i;"
+            " n.deselectAll(); await n.scrollToItem(i, align); }",
+            [index, align],
         )
 
     def outputs(self, index: int) -> list[dict[str, Any]]:
@@ -180,6 +180,16 @@ class Notebook:
             [index, selector],
         )
         return seen.json_value
+
+    def show_thought(self, index: int) -> None:
+        """Unfolds the thought below the cell with a click."""
+        area = self.page.evaluate_handle(
+            "i => jupyterapp.shell.currentWidget.content.widgets[i].outputArea.node", index
+        ).as_element()
+        assert area is not None
+        summary = area.query_selector("details summary")
+        assert summary is not None, "there is no thought below this cell"
+        summary.click()
 
     def press(self, command: str) -> None:
         """Clicks the toolbar's button for a command."""
