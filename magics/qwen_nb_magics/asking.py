@@ -104,4 +104,4 @@ class Turn:
         self._screen.show(self._transcript, final=True)
         if loading:
             return Interrupted(f"loading {self._transcript.model} goes on in the background; ask again to use it.")
-        return Interrupted("stopped; what there is of the answer is kept in _qwen.")
+        return Interrupted("stopped; the partial answer is kept in _qwen.")

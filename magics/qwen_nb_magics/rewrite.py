@@ -26,6 +26,9 @@ _HEAD = re.compile(r"%%qwen(?=\s)(.*)", re.DOTALL)
 class Rewriter:
     """The input transformer; one object per shell, so that it can be found and taken out again."""
 
+    has_side_effects = True
+    """Keeps IPython from running it to find out whether a cell is complete: the rewritten line always is."""
+
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
 

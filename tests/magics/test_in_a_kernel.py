@@ -105,7 +105,7 @@ CELLS = {
 def test_an_interrupt_stops_at_once_and_keeps_what_there_is(kernel, cell):
     outcome = kernel.run(cell, interrupt_when=shows("word word"))
     assert outcome.reply["ename"] == "KeyboardInterrupt"
-    assert outcome.reply["traceback"] == ["KeyboardInterrupt: stopped; what there is of the answer is kept in _qwen."]
+    assert outcome.reply["traceback"] == ["KeyboardInterrupt: stopped; the partial answer is kept in _qwen."]
     assert outcome.part("footer")["data"]["text/plain"].endswith("· interrupted")
     assert outcome.part("answer")["data"]["text/plain"].startswith("word word")
     assert outcome.seconds_after_interrupt < 5

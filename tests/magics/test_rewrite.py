@@ -106,6 +106,11 @@ def test_any_prompt_survives(rewriting, prompt):
     assert asked(transformed(rewriting, "%%qwen\n" + prompt))[1] == prompt
 
 
+def test_a_terminal_waits_for_the_prompt_below_the_magic(rewriting):
+    assert rewriting.check_complete("%%qwen -t 64")[0] == "incomplete"
+    assert rewriting.check_complete("%%qwen -t 64\nhi\n\n")[0] == "complete"
+
+
 def test_the_transformer_comes_right_after_the_one_for_empty_lines_and_goes_again(shell):
     before = list(shell.input_transformers_cleanup)
     install(shell)
