@@ -34,10 +34,14 @@ class ContextOverflowError(QwenNbError):
         self.prompt_tokens = prompt_tokens
         self.max_tokens = max_tokens
         self.context_length = context_length
-        super().__init__(
-            f"The prompt has {prompt_tokens:,} tokens and leaves no room for an answer in a context of "
-            f"{context_length:,}. Shorten the prompt, or load with a larger context_length if the model has one."
-        )
+        room = context_length - prompt_tokens
+        if room > 0:
+            problem = f"the answer may take {max_tokens:,}, together more than the context of {context_length:,}"
+            way_out = f"Lower max_tokens to {room:,}, or shorten the prompt."
+        else:
+            problem = f"leaves no room for an answer in a context of {context_length:,}"
+            way_out = "Shorten the prompt, or load with a larger context_length if the model has one."
+        super().__init__(f"The prompt has {prompt_tokens:,} tokens and {problem}. {way_out}")
 
 
 class UnsupportedError(QwenNbError):

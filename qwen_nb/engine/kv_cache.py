@@ -36,7 +36,7 @@ class KVCache:
     def update(self, keys: torch.Tensor, values: torch.Tensor, layer_idx: int, *_: Any, **__: Any) -> Any:
         """Write the new tokens' keys and values [B, heads, T, head size]; give back those of all tokens so far.
 
-        The name and the arguments are those that the attention modules of transformers call.
+        The name and the arguments are those that the attention modules of transformers call, within inference mode.
         """
         end = max(self.lengths) + keys.shape[2]
         all_keys = self._keys[layer_idx] = self._written(self._keys[layer_idx], keys)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from qwen_nb.engine.tracing import Tracer
 from qwen_nb.engine.transformers_decoder import TransformersDecoder
 from qwen_nb.engine.turn import Turn
 from qwen_nb.errors import ModelLoadError
-from qwen_nb.messages import Done, Event, Message, Reply, Routing
+from qwen_nb.messages import Done, Event, Message, Reply
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase, Qwen3MoeForCausalLM
@@ -74,6 +74,7 @@ class LocalModel:
         name: what the user asked for.
         context_length: tokens of prompt and answer together; None is the model's own limit.
         closing_phrase: what closes a thought that ran out of budget; None is Qwen3's.
+        decoder: runs the model; None is the reference, `TransformersDecoder`.
     """
 
     def __init__(
@@ -84,8 +85,9 @@ class LocalModel:
         name: str,
         context_length: int | None = None,
         closing_phrase: str | None = None,
+        decoder: Decoder | None = None,
     ) -> None:
-        decoder = TransformersDecoder(model)
+        decoder = decoder or TransformersDecoder(model)
         preparer = Preparer(
             tokenizer,
             model.generation_config.to_diff_dict() if model.generation_config else {},
@@ -129,7 +131,7 @@ class LocalModel:
         trace: bool = False,
         stop: threading.Event | None = None,
         wait: bool = True,
-    ) -> Iterator[Event]:
+    ) -> Generator[Event]:
         """Events of one answer; the last one is `Done`. See `ChatModel.stream`.
 
         Mistakes in the arguments are raised here, before the first event is asked for.
@@ -235,7 +237,7 @@ class LocalModel:
             self._parts = None
         memory.release()
 
-    def _events(self, answer: Answer, *, trace: bool, stop: threading.Event | None, wait: bool) -> Iterator[Event]:
+    def _events(self, answer: Answer, *, trace: bool, stop: threading.Event | None, wait: bool) -> Generator[Event]:
         with self._turn.held(wait=wait, stop=stop) as ours:
             answer.start()
             try:
@@ -248,14 +250,11 @@ class LocalModel:
 
     def _generated(self, answer: Answer, trace: bool, stop: threading.Event | None) -> Iterator[Event]:
         """Runs the answer on from what the prefix cache has of it, and leaves what it computed there."""
-        parts, sent = self._loaded, 0
+        parts = self._loaded
         cache = _resumed(answer, parts.prefixes) or parts.decoder.new_cache()
         try:
-            for event in generate(parts.decoder, answer, cache, stop=stop):
-                yield event
-                if trace and answer.rows.count > sent:
-                    yield Routing(parts.tracer.trace(answer, sent))
-                    sent = answer.rows.count
+            events = generate(parts.decoder, answer, cache, stop=stop)
+            yield from parts.tracer.told(answer, events) if trace else events
         finally:
             _keep(answer, cache, parts.prefixes)
 

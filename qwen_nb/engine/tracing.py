@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from qwen_nb.messages import Event, Routing
 from qwen_nb.routing.trace import RoutingTrace
 
 if TYPE_CHECKING:
@@ -29,6 +32,16 @@ class Tracer:
         self._model = model
         self._num_experts = num_experts
         self._layers = layers
+
+    def told(self, answer: Answer, events: Iterable[Event]) -> Iterator[Event]:
+        """The events of an answer with its new rows after each of them, as far as there are any."""
+        sent = 0
+        for event in chain(events, [None]):
+            if event is not None:
+                yield event
+            if answer.rows.count > sent:
+                yield Routing(self.trace(answer, sent))
+                sent = answer.rows.count
 
     def trace(self, answer: Answer, start: int = 0) -> RoutingTrace:
         """Rows from `start` on of the tokens that went through the model: all but the last one generated."""
