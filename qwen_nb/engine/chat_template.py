@@ -58,10 +58,11 @@ class ChatTemplate:
         self._closing_phrase = CLOSING_PHRASE if closing_phrase is None else closing_phrase
         self.markers = _think_markers(tokenizer)
         self.fim = all(_single_id(tokenizer, token) is not None for token in _FIM)
-        plain, on, off = self._probe(), self._probe(enable_thinking=True), self._probe(enable_thinking=False)
+        plain, on, off = self._probe(), self._try(enable_thinking=True), self._try(enable_thinking=False)
         self.thinks = self.markers is not None and (self.opens_thought(plain) or on != off)
-        self.can_switch_off = self.thinks and on != off and not self.opens_thought(off)
-        self.tools = self._takes_tools()
+        self.can_switch_off = self.thinks and off not in (None, on) and not self.opens_thought(off)
+        with_tool = self._try(tools=[_TOOL])
+        self.tools = with_tool is not None and _TOOL["function"]["name"] in self._decode(with_tool)
 
     def render(
         self,
@@ -141,12 +142,12 @@ class ChatTemplate:
         except Exception as error:  # as in `render`
             raise ModelLoadError(f"The checkpoint's chat template cannot be used: {error}") from error
 
-    def _takes_tools(self) -> bool:
+    def _try(self, **options: Any) -> list[int] | None:
+        """What a template that works makes of an option; None when it refuses it."""
         try:
-            ids = self._probe(tools=[_TOOL])
-        except ModelLoadError:  # a template that works without tools and fails with them takes none
-            return False
-        return _TOOL["function"]["name"] in self._decode(ids)
+            return self._probe(**options)
+        except ModelLoadError:
+            return None
 
 
 def _turn(message: Message) -> dict[str, Any]:

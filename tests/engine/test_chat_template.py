@@ -149,6 +149,15 @@ def test_a_template_that_refuses_tools_takes_none():
         chat.render("Hi", tools=[TOOL])
 
 
+def test_a_template_that_refuses_to_stop_thinking_cannot_be_switched_off():
+    refusing = "{% if enable_thinking is false %}{{ raise_exception('always on') }}{% endif %}" + tiny.ALWAYS
+    chat = ChatTemplate(tiny_tokenizer(refusing))
+    assert chat.thinks
+    assert not chat.can_switch_off
+    with pytest.raises(UnsupportedError, match="always on"):
+        chat.render("Hi", thinking=False)
+
+
 def test_a_refused_conversation_tells_the_templates_reason():
     refusing = "{% if messages[0].role == 'assistant' %}{{ raise_exception('user first') }}{% endif %}" + tiny.HYBRID
     chat = ChatTemplate(tiny_tokenizer(refusing))
