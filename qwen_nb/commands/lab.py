@@ -28,10 +28,17 @@ def main(argv: list[str]) -> int:
 
 
 def lab_arguments(argv: list[str]) -> list[str]:
-    """The command line for JupyterLab."""
-    for name in argv:
-        if name.endswith(".ipynb") and not name.startswith("-") and not Path(name).is_file():
-            raise InvalidInputError(f"No notebook at {name}. `qwen-nb lab` alone opens the folder you are in.")
+    """The command line for JupyterLab: what was typed, and what makes it work here."""
+    notebooks = [Path(word) for word in argv if word.endswith(".ipynb") and not word.startswith("-")]
+    for notebook in notebooks:
+        if not notebook.is_file():
+            raise InvalidInputError(f"No notebook at {notebook}. `qwen-nb lab` alone opens the folder you are in.")
+    extra = []
     # Jupyter refuses to run as root unless told; whoever is root in a container has nobody else to be.
-    root = hasattr(os, "geteuid") and os.geteuid() == 0
-    return [*argv, "--allow-root"] if root and "--allow-root" not in argv else argv
+    if hasattr(os, "geteuid") and os.geteuid() == 0 and "--allow-root" not in argv:
+        extra.append("--allow-root")
+    # By default the notebook's own folder is all that JupyterLab shows, and links out of it lead nowhere.
+    here = Path.cwd()
+    if any(notebook.resolve().is_relative_to(here) for notebook in notebooks) and "root_dir" not in " ".join(argv):
+        extra.append(f"--ServerApp.root_dir={here}")
+    return [*argv, *extra]

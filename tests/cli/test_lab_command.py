@@ -30,6 +30,16 @@ def test_only_root_gets_allow_root_and_gets_it_once(monkeypatch):
     assert lab_arguments(["--allow-root"]) == ["--allow-root"]
 
 
+def test_a_notebook_below_the_folder_one_is_in_keeps_that_folder_in_view(monkeypatch, tmp_path):
+    as_user(monkeypatch, 1000)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "a.ipynb").touch()
+    assert lab_arguments(["notebooks/a.ipynb"]) == ["notebooks/a.ipynb", f"--ServerApp.root_dir={tmp_path}"]
+    chosen = ["notebooks/a.ipynb", "--ServerApp.root_dir=notebooks"]
+    assert lab_arguments(chosen) == chosen
+
+
 def test_a_notebook_that_is_not_there_is_named():
     with pytest.raises(InvalidInputError, match=r"No notebook at nowhere\.ipynb"):
         lab_arguments(["nowhere.ipynb"])
