@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -53,32 +55,36 @@ class QwenMagics(Magics):
 
     def ask(self, line: str, prompt: str) -> None:
         """Answer `prompt` in this cell, blocking until it is done."""
-        options, transcript = self._prepare(line, prompt)
-        try:
-            self._turn(options, prompt, transcript).run()
-        finally:
-            self._keep_reply(transcript)
-        self._keep_text(options, transcript)
+        with self._turn(line, prompt) as turn:
+            turn.run()
 
     async def aask(self, line: str, prompt: str) -> None:
         """Answer `prompt` in this cell while the kernel's event loop goes on."""
-        options, transcript = self._prepare(line, prompt)
-        try:
-            await self._turn(options, prompt, transcript).arun()
-        finally:
-            self._keep_reply(transcript)
-        self._keep_text(options, transcript)
+        with self._turn(line, prompt) as turn:
+            await turn.arun()
 
-    def _prepare(self, line: str, prompt: str) -> tuple[CellOptions, Transcript]:
+    @contextmanager
+    def _turn(self, line: str, prompt: str) -> Iterator[Turn]:
+        """A question about to be asked; afterwards its reply is kept, and its text when nothing went wrong."""
         options = parse_cell(line)
         if not prompt.strip():
             raise InvalidInputError("There is no prompt. Write the question on the lines below `%%qwen`.")
-        thinking = self.session.thinking if options.think == "session" else options.think
-        model = options.model or self.session.name
-        return options, Transcript(model, thinking, seed_given=options.seed is not None)
+        transcript = self._transcript(options)
+        names = self.kernel_shell.user_ns
+        try:
+            yield Turn(self._work(options, prompt, transcript), transcript, screen(self.kernel_shell, options.format))
+        finally:
+            if transcript.reply is not None:
+                names[LAST_REPLY] = transcript.reply
+        if options.out is not None:
+            names[options.out] = formatted(transcript.text, options.format)
 
-    def _turn(self, options: CellOptions, prompt: str, transcript: Transcript) -> Turn:
-        def work(emit: Emit, stop: threading.Event) -> None:
+    def _transcript(self, options: CellOptions) -> Transcript:
+        thinking = self.session.thinking if options.think == "session" else options.think
+        return Transcript(options.model or self.session.name, thinking, seed_given=options.seed is not None)
+
+    def _work(self, options: CellOptions, prompt: str, transcript: Transcript) -> Callable[[Emit, Event], None]:
+        def work(emit: Emit, stop: Event) -> None:
             model = self.session.resident(transcript.model, lambda text: emit(Note(text, loading=True)))
             emit(Note(""))
             if stop.is_set():
@@ -88,21 +94,13 @@ class QwenMagics(Magics):
             ):
                 emit(event)
 
-        return Turn(work, transcript, screen(self.kernel_shell, options.format))
+        return work
 
     @property
     def kernel_shell(self) -> InteractiveShell:
         """The shell these magics are registered with."""
         assert self.shell is not None  # noqa: S101 -- only IPython makes one, with itself as the shell
         return self.shell
-
-    def _keep_reply(self, transcript: Transcript) -> None:
-        if transcript.reply is not None:
-            self.kernel_shell.user_ns[LAST_REPLY] = transcript.reply
-
-    def _keep_text(self, options: CellOptions, transcript: Transcript) -> None:
-        if options.out is not None:
-            self.kernel_shell.user_ns[options.out] = formatted(transcript.text, options.format)
 
     def reset(self) -> None:
         """Forget what this session has set, cached and answered."""

@@ -48,18 +48,18 @@ def thought(transcript: Transcript) -> Bundle:
     """One line while it is being written, since an update would snap an opened box shut; then the whole, folded."""
     text = transcript.thinking.strip()
     if transcript.reply is None and not transcript.text:
-        last = text.rpartition("\n")[2]
+        line = f"Thinking, {_thought_length(transcript)}: " + text.rpartition("\n")[2]
         style = f"{_SMALL};white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
-        return {"text/html": f'<div style="{style}">Thinking: {escape(last)}</div>', "text/plain": f"Thinking: {last}"}
-    title = _thought_title(transcript)
+        return {"text/html": f'<div style="{style}">{escape(line)}</div>', "text/plain": line}
+    cut = transcript.reply is not None and transcript.reply.thinking_cut
+    title = f"Thought for {_thought_length(transcript)}{', then cut by the budget' if cut else ''}"
     html = f'<details style="{_SMALL}"><summary>{title}</summary><pre style="{_THOUGHT}">{escape(text)}</pre></details>'
     return {"text/html": html, "text/plain": f"{title}\n{text}"}
 
 
-def _thought_title(transcript: Transcript) -> str:
+def _thought_length(transcript: Transcript) -> str:
     reply = transcript.reply
-    length = thought_length(transcript.thinking_tokens, reply.thinking_budget if reply else transcript.budget)
-    return f"Thought for {length}" + (", then cut by the budget" if reply and reply.thinking_cut else "")
+    return thought_length(transcript.thinking_tokens, reply.thinking_budget if reply else transcript.budget)
 
 
 def answer(transcript: Transcript, form: Format) -> Bundle | None:

@@ -9,16 +9,10 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-from typing import TYPE_CHECKING
 
 from IPython.core.async_helpers import _asyncio_runner
 from IPython.core.inputtransformer2 import leading_empty_lines
 from IPython.core.interactiveshell import InteractiveShell
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Transformer = Callable[[list[str]], list[str]]
 
 _HEAD = re.compile(r"%%qwen(?=\s)(.*)", re.DOTALL)
 

@@ -43,7 +43,7 @@ class Transcript:
             case ThinkingDelta(text, tokens):
                 self.thinking += text
                 self.thinking_tokens = tokens
-                self.now = f"thinking, {thought_length(tokens, self.budget)}"
+                self.now = "thinking"
             case TextDelta(text):
                 self.text += text
                 self.now = "answering"

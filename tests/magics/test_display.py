@@ -30,7 +30,7 @@ def test_the_line_below_moves_down_as_thought_and_answer_take_its_place(page, pu
     transcript = Transcript("nano")
     transcript.add(ThinkingDelta("hm", 1))
     page.show(transcript, final=True)
-    assert published.texts == ["Thinking: hm", "nano · thinking, 1 token"]
+    assert published.texts == ["Thinking, 1 token: hm", "nano · thinking"]
     transcript.add(TextDelta("yes"))
     page.show(transcript, final=True)
     assert published.texts == ["Thought for 1 token\nhm", "yes", "nano · answering"]

@@ -28,8 +28,7 @@ def done(text="It prints `6`.", **reply) -> Transcript:
         (after(), "nano"),
         (after(Note("loading nano, 50%", loading=True)), "loading nano, 50%"),
         (after(Prefill(512, 2048)), "nano · reading the prompt, 512 of 2,048 tokens"),
-        (after(ThinkingDelta("a", 12), budget=256), "nano · thinking, 12 of 256 tokens"),
-        (after(ThinkingDelta("a", 1)), "nano · thinking, 1 token"),
+        (after(ThinkingDelta("a", 12)), "nano · thinking"),
         (after(TextDelta("a")), "nano · answering"),
         (done(), "nano"),
         (done(usage=USAGE, thinking_budget=256), "nano · 214 tokens · 106 tokens/s · thinking 64 of 256"),
@@ -56,9 +55,10 @@ def test_an_answer_without_code_says_so_when_code_was_asked_for():
 
 
 def test_the_thought_is_one_line_while_it_grows_and_folded_when_it_is_over():
-    growing = thought(after(ThinkingDelta("a = 1\nb = <2>", 8)))
+    growing = thought(after(ThinkingDelta("a = 1\nb = <2>", 8), budget=16))
     assert "<details" not in growing["text/html"]
-    assert growing["text/plain"] == "Thinking: b = <2>"
+    assert growing["text/plain"] == "Thinking, 8 of 16 tokens: b = <2>"
+    assert thought(after(ThinkingDelta("a", 1)))["text/plain"] == "Thinking, 1 token: a"
     over = thought(after(ThinkingDelta("a = 1\nb = <2>", 8), TextDelta("2"), budget=16))
     assert "<summary>Thought for 8 of 16 tokens</summary>" in over["text/html"]
     assert over["text/plain"] == "Thought for 8 of 16 tokens\na = 1\nb = <2>"
