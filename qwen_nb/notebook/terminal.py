@@ -24,7 +24,7 @@ class Terminal:
         self._out = out
         self._live = out.isatty()
         self._shown: dict[str, str] = {}
-        self._thought = ""
+        self._thought: str | None = ""
         self._at_line_start = True
         self._status = False
 
@@ -55,7 +55,8 @@ class Terminal:
         text = content["data"].get("text/plain", "")
         match marks.get("part"):
             case "thought":
-                self._thought = text
+                if self._thought is not None:
+                    self._thought = text
                 self._show_status(text.rpartition("\n")[2])
             case "answer":
                 self._flush_thought()
@@ -77,9 +78,10 @@ class Terminal:
             self._grow(name, text) if name else self._line(text)
 
     def _flush_thought(self) -> None:
+        """Without its first line, whose count is not final yet; None says that it has been shown."""
         if self._thought:
-            self._line(self._thought, DIM)
-            self._thought = ""
+            self._line(self._thought.partition("\n")[2], DIM)
+            self._thought = None
 
     def _grow(self, name: str, text: str) -> None:
         """What is new in a display that was shown before; all of it when it did not only grow."""

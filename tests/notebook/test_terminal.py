@@ -37,6 +37,7 @@ ANSWER = [
     part("answer", "It is"),
     part("answer", "It is **two**"),
     part("answer", "It is **two**."),
+    part("thought", "Thought for 10 tokens\nx = 1\nx = 2"),
     part("footer", "nano · 12 tokens", usage={"completion_tokens": 12}),
 ]
 
@@ -57,7 +58,7 @@ def show(out, *messages):
 
 def test_a_pipe_gets_the_session_as_plain_text(pipe):
     assert show(pipe, *ANSWER) == (
-        "[2/3]\n│ %%qwen\n│ What is x?\nThought for 9 tokens\nx = 1\nx = 2\nIt is **two**.\nnano · 12 tokens\n1.2 s\n\n"
+        "[2/3]\n│ %%qwen\n│ What is x?\nx = 1\nx = 2\nIt is **two**.\nnano · 12 tokens\n1.2 s\n\n"
     )
 
 
@@ -68,11 +69,11 @@ def test_the_answer_is_there_as_far_as_it_has_come(pipe):
 def test_a_terminal_shows_what_goes_on_and_wipes_it():
     shown = show(Screen(), *ANSWER)
     assert "\r\x1b[K\x1b[2mThinking, 6 of 9 tokens: x = 2\x1b[0m\r\x1b[K" in shown
-    assert "\x1b[2mThought for 9 tokens\nx = 1\nx = 2\n\x1b[0mIt is **two**." in shown
+    assert "\x1b[2mx = 1\nx = 2\n\x1b[0mIt is **two**." in shown
 
 
 def test_a_thought_without_an_answer_is_shown_when_the_line_below_is_final(pipe):
-    assert "x = 2\nnano · 12 tokens\n" in show(pipe, ANSWER[3], ANSWER[7])
+    assert "x = 2\nnano · 12 tokens\n" in show(pipe, ANSWER[3], ANSWER[-1])
 
 
 def test_two_answers_in_one_notebook_do_not_mix(pipe):
