@@ -24,6 +24,7 @@ _DOUBTFUL = re.compile(r"`{3}|~{3}|\]:|\\\[|\\begin\{")
 _LINK = re.compile(r"\](?=[(:])")
 _RUNS_CODE = re.compile(r"(javascript|vbscript|attachment|data):(?!image/(png|gif|jpeg|webp);)", re.IGNORECASE)
 _LOOK_AHEAD = 200
+"""Characters behind a bracket in which a disguised address is looked for."""
 
 
 def safe_markdown(text: str) -> str:
@@ -34,7 +35,8 @@ def safe_markdown(text: str) -> str:
 
 def _cut_live_link(bracket: re.Match[str]) -> str:
     """A backslash behind the bracket when what follows is an address that a browser would execute."""
-    after = bracket.string[bracket.end() + 1 :][:_LOOK_AHEAD]
+    start = bracket.end() + 1
+    after = bracket.string[start : start + _LOOK_AHEAD]
     address = re.sub(r"[\x00-\x20\\<]", "", unescape(after))
     return "]\\" if _RUNS_CODE.match(address) else "]"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = "What does this print?\n\n```python\na = 3\nb = a + 4\nprint(b)\n```"
 
 
