@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
-from qwen_nb.engine.detokenize import Detokenizer, undecided_tail
+from qwen_nb.engine.detokenize import Detokenizer
 from qwen_nb.errors import UnsupportedError
 from tests.helpers.tiny_tokenizer import tiny_tokenizer
 
@@ -58,18 +58,3 @@ def test_a_tokenizer_of_another_kind_is_refused():
     words = Tokenizer(models.WordLevel({"a": 0, "[UNK]": 1}, unk_token="[UNK]"))
     with pytest.raises(UnsupportedError, match="byte-level"):
         Detokenizer(PreTrainedTokenizerFast(tokenizer_object=words))
-
-
-@pytest.mark.parametrize(
-    ("text", "tail"),
-    [("", 0), ("ab", 0), ("ab<", 1), ("a</to", 4), ("</tool_call>", 0), ("<<", 1), ("x<tool_call", 10)],
-)
-def test_undecided_tail_is_the_longest_possible_beginning(text, tail):
-    assert undecided_tail(text, ["<tool_call>", "</tool_call>"]) == tail
-
-
-@given(st.text("ab", max_size=8), st.lists(st.text("ab", min_size=1, max_size=4), max_size=3))
-def test_undecided_tail_agrees_with_its_definition(text, needles):
-    ends = [text[len(text) - size :] for size in range(len(text) + 1)]
-    open_ends = [end for end in ends if any(needle != end and needle.startswith(end) for needle in needles)]
-    assert undecided_tail(text, needles) == max(map(len, open_ends), default=0)

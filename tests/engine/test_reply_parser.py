@@ -9,7 +9,6 @@ from transformers import AddedToken
 
 from qwen_nb.engine.chat_template import ChatTemplate
 from qwen_nb.engine.reply_parser import ReplyParser
-from qwen_nb.engine.streamed_text import StopStrings
 from qwen_nb.messages import TextDelta, ThinkingDelta, ToolCall
 from tests.helpers.tiny_tokenizer import tiny_tokenizer
 
@@ -231,18 +230,3 @@ def test_a_stop_string_inside_a_call_leaves_a_call_with_an_error():
     reply, _, _ = read(CALL, stop=("arguments",))
     assert reply.stopped
     assert "cut off" in str(reply.tool_calls[0].error)
-
-
-@given(st.text("abc\n", max_size=30), st.lists(st.text("abc\n", min_size=1, max_size=4), max_size=3), st.data())
-def test_stop_strings_act_the_same_however_the_text_is_cut(text, strings, data):
-    stops, whole = StopStrings(strings), StopStrings(strings)
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)))))
-    pieces = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
-    shown_text = "".join(stops.push(piece) for piece in pieces) + stops.flush()
-    assert shown_text == whole.push(text) + whole.flush()
-    first_end = min((text.index(stop) + len(stop) for stop in strings if stop in text), default=None)
-    assert stops.found == (first_end is not None)
-    if first_end is not None:
-        assert any(shown_text + stop == text[:first_end] for stop in strings)
-    else:
-        assert shown_text == text

@@ -249,6 +249,16 @@ def test_a_file_of_a_newer_version_says_to_upgrade(tmp_path):
         RoutingTrace.load(path)
 
 
+def test_a_file_that_lost_an_array_is_refused(tmp_path):
+    path = tmp_path / "t.npz"
+    trace().save(path)
+    with np.load(path) as archive:
+        kept = {name: archive[name] for name in archive.files if name != "weights"}
+    path.write_bytes(npz(**kept))
+    with pytest.raises(InvalidInputError, match="arrays are missing"):
+        RoutingTrace.load(path)
+
+
 def test_a_missing_file_is_refused_by_name(tmp_path):
     with pytest.raises(InvalidInputError, match=r"nowhere\.npz"):
         RoutingTrace.load(tmp_path / "nowhere.npz")
