@@ -21,8 +21,10 @@ _INLINE = re.compile(
 )
 _FENCE = re.compile(r"(?P<indent> {0,3})(?P<marks>`{3,}|~{3,})(?P<info>[^`\n]*)\n?")
 _DOUBTFUL = re.compile(r"`{3}|~{3}|\]:|\\\[|\\begin\{")
+_IGNORED = re.compile(r"[\x00-\x20\\<]+")
+"""What may stand before or inside an address without changing it."""
 _LINK = re.compile(r"\](?=[(:])")
-_RUNS_CODE = re.compile(r"(javascript|vbscript|attachment|data):(?!image/(png|gif|jpeg|webp);)", re.IGNORECASE)
+_RUNS_CODE = re.compile(r"(javascript|vbscript|attachment):|data:(?!image/(png|gif|jpeg|webp);)", re.IGNORECASE)
 _LOOK_AHEAD = 200
 """Characters behind a bracket in which a disguised address is looked for."""
 
@@ -35,9 +37,9 @@ def safe_markdown(text: str) -> str:
 
 def _cut_live_link(bracket: re.Match[str]) -> str:
     """A backslash behind the bracket when what follows is an address that a browser would execute."""
-    start = bracket.end() + 1
-    after = bracket.string[start : start + _LOOK_AHEAD]
-    address = re.sub(r"[\x00-\x20\\<]", "", unescape(after))
+    padding = _IGNORED.match(bracket.string, bracket.end() + 1)
+    start = padding.end() if padding else bracket.end() + 1
+    address = _IGNORED.sub("", unescape(bracket.string[start : start + _LOOK_AHEAD]))
     return "]\\" if _RUNS_CODE.match(address) else "]"
 
 

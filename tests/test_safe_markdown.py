@@ -27,7 +27,9 @@ class Tags(HTMLParser):
             self.bad.append(tag)
         for name, value in attrs:
             address = "".join(c for c in value or "" if c > " ").lower()
-            if name not in ATTRIBUTES or (name in ("href", "src") and address.startswith(("javascript:", "vbscript:"))):
+            if name not in ATTRIBUTES or (
+                name in ("href", "src") and address.startswith(("javascript:", "vbscript:", "data:text"))
+            ):
                 self.bad.append(f"{tag} {name}={value}")
 
     def handle_comment(self, data):
@@ -52,6 +54,9 @@ ATTACKS = [
     "[x](<javascript:alert(1)>)",
     "[x]( \n javascript:alert(1))",
     "[x](java&#115;cript:alert(1))",
+    "[x](javascript:image/png;var/**/image,png;alert(1))",
+    "[x](data:text/html,<script>alert(1)</script>)",
+    "[x](" + " " * 1000 + "javascript:alert(1))",
     "[x](javascript&colon;alert(1))",
     "[x](\x01javascript:alert(1))",
     "[x]: javascript:alert(1)\n\n[x]",
