@@ -114,9 +114,10 @@ def resolve_dtype(dtype: str, config: Qwen3MoeConfig, device: torch.device) -> t
             raise InvalidInputError(f"No dtype {dtype!r}. Use 'auto', {', '.join(map(repr, DTYPES))}.")
         return DTYPES[dtype]
     own = config.dtype if isinstance(config.dtype, torch.dtype) else torch.float32
-    slow = device.type == "cpu" and own != torch.float32 and not _multiplies_bfloat16()
+    if device.type != "cpu" or own == torch.float32 or _multiplies_bfloat16():
+        return own
     fits = memory.needed_bytes(config, torch.float32) <= memory.available_bytes(device)
-    return torch.float32 if slow and fits else own
+    return torch.float32 if fits else own
 
 
 def resolve_context(context_length: int | None, config: Qwen3MoeConfig) -> int:

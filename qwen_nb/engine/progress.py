@@ -61,6 +61,3 @@ class _Counted:
         for done, item in enumerate(self._items, start=1):
             yield item
             self._report(done / len(self._items))
-
-    def __len__(self) -> int:
-        return len(self._items)
