@@ -63,7 +63,7 @@ class Terminal:
                 self._grow("answer", text)
             case "footer" if "usage" in marks:  # only the finished one has it
                 self._flush_thought()
-                self._line(text, DIM)
+                self._once("footer", text)
             case "footer":
                 self._show_status(text)
             case _:
@@ -82,6 +82,12 @@ class Terminal:
         if self._thought:
             self._line(self._thought.partition("\n")[2], DIM)
             self._thought = None
+
+    def _once(self, name: str, text: str) -> None:
+        """A line that may be sent again as it is."""
+        if self._shown.get(name) != text:
+            self._shown[name] = text
+            self._line(text, DIM)
 
     def _grow(self, name: str, text: str) -> None:
         """What is new in a display that was shown before; all of it when it did not only grow."""

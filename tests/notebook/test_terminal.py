@@ -39,6 +39,7 @@ ANSWER = [
     part("answer", "It is **two**."),
     part("thought", "Thought for 10 tokens\nx = 1\nx = 2"),
     part("footer", "nano · 12 tokens", usage={"completion_tokens": 12}),
+    part("footer", "nano · 12 tokens", usage={"completion_tokens": 12}),
 ]
 
 
