@@ -199,3 +199,4 @@ class Notebook:
         """Changes JupyterLab's colours."""
         self.page.evaluate("name => jupyterapp.commands.execute('apputils:change-theme', { theme: name })", name)
         self.page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=name, timeout=MINUTE)
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=MINUTE)

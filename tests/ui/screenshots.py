@@ -13,9 +13,9 @@ from playwright.sync_api import ViewportSize
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "notebooks" / "00-quickstart.ipynb"
 PICTURE = ROOT / "notebooks" / "images" / "quickstart.png"
-SIZE = ViewportSize(width=900, height=860)
-WHO, ASKED = 2, 5
-"""Numbers of the quickstart's cells."""
+SIZE = ViewportSize(width=900, height=960)
+LOAD, WHO, PROGRAM, ASKED = 1, 2, 4, 5
+"""Numbers of the quickstart's first cells of code."""
 
 
 def main() -> int:
@@ -30,10 +30,10 @@ def main() -> int:
             page = browser.new_page(viewport=SIZE)
             notebook = Notebook.open(page, server.url(QUICKSTART.name))
             page.evaluate("jupyterapp.commands.execute('application:toggle-left-area')")
-            for index in range(1, ASKED + 1):
+            for index in (LOAD, WHO, PROGRAM, ASKED):
                 notebook.run(index)
             notebook.show_thought(ASKED)
-            notebook.select(WHO, align="start")
+            notebook.select(ASKED, align="end")
             PICTURE.parent.mkdir(exist_ok=True)
             page.screenshot(path=PICTURE)
     print(f"Written: {PICTURE}")
