@@ -54,6 +54,7 @@ class _Parts:
     """What `unload` lets go."""
 
     model: Qwen3MoeForCausalLM
+    tokenizer: PreTrainedTokenizerBase
     decoder: Decoder
     preparer: Preparer
     prefixes: PrefixCache
@@ -102,7 +103,7 @@ class LocalModel:
         self._name = name
         self._turn = Turn(name)
         tracer = Tracer(tokenizer, model=name, num_experts=model.config.num_experts, layers=decoder.routed_layers)
-        self._parts: _Parts | None = _Parts(model, decoder, preparer, prefixes, tracer)
+        self._parts: _Parts | None = _Parts(model, tokenizer, decoder, preparer, prefixes, tracer)
 
     @property
     def name(self) -> str:
@@ -113,6 +114,16 @@ class LocalModel:
     def capabilities(self) -> Capabilities:
         """What it can do."""
         return self._loaded.preparer.capabilities
+
+    @property
+    def hf_model(self) -> Qwen3MoeForCausalLM:
+        """The model of transformers underneath, for hooks and experiments of your own."""
+        return self._loaded.model
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The checkpoint's tokenizer."""
+        return self._loaded.tokenizer
 
     @property
     def _loaded(self) -> _Parts:
