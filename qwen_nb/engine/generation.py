@@ -90,6 +90,7 @@ def _start_next(
     """The next answer in line that needs more than its first token, with its prompt run."""
     while waiting:
         answer, cache = waiting.popleft(), decoder.new_cache()
+        answer.start()
         output = _prefill_chunk(decoder, answer, cache)
         while cache.lengths[0] < len(answer.prompt_ids):
             output = _prefill_chunk(decoder, answer, cache)

@@ -71,7 +71,7 @@ def _load(source: Source, device: str, dtype: str, context_length: int | None, p
     target = resolve_device(device)
     chosen = resolve_dtype(dtype, config, target)
     limit = resolve_context(context_length, config)
-    check_memory(source.name, config, chosen, target)
+    check_memory(source.name, config, chosen, _used_devices(device, target))
     if source.hub_id is not None:
         progress(0.0, f"fetching {source.name}")
         folder = _fetched(source, small=False)
@@ -132,16 +132,16 @@ def resolve_context(context_length: int | None, config: Qwen3MoeConfig) -> int:
     return context_length
 
 
-def check_memory(name: str, config: Qwen3MoeConfig, dtype: torch.dtype, device: torch.device) -> None:
-    """Raise `NotEnoughMemoryError` when the weights do not fit."""
-    needed, there = memory.needed_bytes(config, dtype), memory.available_bytes(device)
+def check_memory(name: str, config: Qwen3MoeConfig, dtype: torch.dtype, devices: list[torch.device]) -> None:
+    """Raise `NotEnoughMemoryError` when the weights do not fit into these devices together."""
+    needed, there = memory.needed_bytes(config, dtype), sum(memory.available_bytes(d) for d in devices)
     if needed <= there:
         return
     half = memory.needed_bytes(config, torch.bfloat16)
     way_out = f"dtype='bfloat16', which needs {half / memory.GB:.1f} GB" if half <= there else "a smaller model"
     raise NotEnoughMemoryError(
-        f"{name} needs about {needed / memory.GB:.1f} GB as {str(dtype).removeprefix('torch.')} and {device} has "
-        f"{there / memory.GB:.1f} GB free. Try {way_out}; `nano` needs 0.1 GB."
+        f"{name} needs about {needed / memory.GB:.1f} GB as {str(dtype).removeprefix('torch.')} and "
+        f"{' + '.join(map(str, devices))} has {there / memory.GB:.1f} GB free. Try {way_out}; `nano` needs 0.1 GB."
     )
 
 
@@ -177,6 +177,13 @@ def _device_map(device: str, target: torch.device) -> str | dict[str, torch.devi
     if target.type == "cpu":
         return None
     return "auto" if device == "auto" else {"": target}
+
+
+def _used_devices(device: str, target: torch.device) -> list[torch.device]:
+    """Where the weights will be: on all GPUs when the device was left open and there are any."""
+    if device != "auto" or target.type == "cpu":
+        return [target]
+    return [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
 
 
 def _multiplies_bfloat16() -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -184,7 +185,8 @@ class LocalModel:
             stop=stop,
             wait=wait,
         )
-        return next(event.reply for event in events if isinstance(event, Done))
+        with closing(events):  # an interrupt between two events must not leave the model busy
+            return next(event.reply for event in events if isinstance(event, Done))
 
     def generate_batch(
         self,

@@ -7,7 +7,7 @@ import qwen_nb
 from qwen_nb.config import Sampling
 from qwen_nb.engine import memory
 from qwen_nb.engine.checkpoint import read_config
-from qwen_nb.engine.loader import load, resolve_device, resolve_dtype
+from qwen_nb.engine.loader import _used_devices, check_memory, load, resolve_device, resolve_dtype
 from qwen_nb.errors import InvalidInputError, NotEnoughMemoryError, UnsupportedError
 from tests.helpers.tiny_models import save_checkpoint, tiny_model
 from tests.helpers.tiny_tokenizer import HYBRID
@@ -75,6 +75,17 @@ def test_a_model_above_the_memory_says_what_it_needs_what_there_is_and_what_to_t
     monkeypatch.setattr(memory, "available_bytes", lambda _: 10)
     with pytest.raises(NotEnoughMemoryError, match="a smaller model"):
         load(folder)
+
+
+def test_left_open_the_memory_of_all_gpus_counts_together(folder, monkeypatch):
+    config, asked = read_config(folder), []
+    needed = memory.needed_bytes(config, torch.float32)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(memory, "available_bytes", lambda device: asked.append(str(device)) or needed // 2 + 1)
+    check_memory("mine", config, torch.float32, _used_devices("auto", torch.device("cuda:0")))
+    assert asked == ["cuda:0", "cuda:1"]
+    with pytest.raises(NotEnoughMemoryError, match="cuda:1 has"):
+        check_memory("mine", config, torch.float32, _used_devices("cuda:1", torch.device("cuda:1")))
 
 
 @pytest.mark.parametrize(

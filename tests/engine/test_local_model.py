@@ -1,6 +1,7 @@
 """A model in the kernel as its users see it: events, budgets, cache, limits, interrupts."""
 
 import threading
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -399,7 +400,7 @@ def test_a_reader_that_leaves_at_done_blocks_nobody():
 
 
 def test_a_batch_gives_every_conversation_the_reply_it_would_get_alone():
-    model, told = tiny_local_model(), []
+    model, told, began = tiny_local_model(), [], time.perf_counter()
     questions = ["What?", "Why is that so, and since when?", "How?", "Who are you?"]
     replies = model.generate_batch(
         questions,
@@ -415,6 +416,7 @@ def test_a_batch_gives_every_conversation_the_reply_it_would_get_alone():
         assert (reply.text, reply.thinking, reply.seed) == (alone.text, alone.thinking, 10 + i)
         assert reply.usage.thinking_tokens == alone.usage.thinking_tokens
         assert reply.finish_reason == alone.finish_reason
+        assert 0 < reply.usage.first_token_seconds <= reply.usage.seconds < time.perf_counter() - began
 
 
 def test_budgets_are_exact_in_a_batch_too():
