@@ -70,7 +70,11 @@ def test_buffers_grow_by_steps_and_keep_what_they_hold():
 
 
 def test_free_slots_hold_no_garbage_that_a_mask_would_turn_into_nan():
-    cache = filled(2, 40)
+    rows = [filled(2), filled(3 * GROWTH)]
+    size = 2 * 3 * 4 * GROWTH
+    garbage = [torch.full((size,), float("nan")) for _ in range(100)]
+    del garbage  # for the allocator to hand out again
+    cache = KVCache.join(rows)
     new = torch.ones(2, 3, 1, 1)
     keys, _ = cache.update(new, new, 0)
     assert keys[0, :, 3:].abs().max() == 0
