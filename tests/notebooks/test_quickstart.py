@@ -74,6 +74,16 @@ def test_the_routing_of_an_answer_is_a_table(cells):
     assert table.data["text/html"].count("<tr>") == 8
 
 
+def test_the_readme_shows_the_same_question_and_answer():
+    kept = read_notebook(QUICKSTART).cells
+    (cell,) = [cell for cell in kept if cell.source.startswith("%%qwen\nWhat")]
+    shown = parts(cell.outputs)
+    readme = (QUICKSTART.parents[1] / "README.md").read_text(encoding="utf-8")
+    assert cell.source in readme
+    assert f"> ▸ {shown['thought'].data['text/plain'].splitlines()[0]}\n" in readme
+    assert f"> {shown['answer'].data['text/plain']}\n" in readme
+
+
 def test_what_is_kept_in_the_repository_is_from_a_run_of_these_cells():
     kept = [cell for cell in read_notebook(QUICKSTART).cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in kept] == list(range(1, len(kept) + 1))

@@ -13,7 +13,7 @@ from playwright.sync_api import ViewportSize
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "notebooks" / "00-quickstart.ipynb"
 PICTURE = ROOT / "notebooks" / "images" / "quickstart.png"
-SIZE = ViewportSize(width=900, height=960)
+SIZE = ViewportSize(width=900, height=990)
 LOAD, WHO, PROGRAM, ASKED = 1, 2, 4, 5
 """Numbers of the quickstart's first cells of code."""
 
@@ -33,7 +33,7 @@ def main() -> int:
             for index in (LOAD, WHO, PROGRAM, ASKED):
                 notebook.run(index)
             notebook.show_thought(ASKED)
-            notebook.select(ASKED, align="end")
+            notebook.select(PROGRAM, align="start")
             PICTURE.parent.mkdir(exist_ok=True)
             page.screenshot(path=PICTURE)
     print(f"Written: {PICTURE}")
