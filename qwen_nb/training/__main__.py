@@ -40,10 +40,12 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--show", type=int, default=3, metavar="N", help="how many (default: 3)")
     data.set_defaults(step=_data)
     steps.add_parser("tokenizer", help="learn the tokenizer").set_defaults(step=_tokenizer)
-    train = steps.add_parser("train", help="train the model (about an hour and a half on 2 cores)")
+    train = steps.add_parser("train", help="train the model (about two hours on one core of two)")
     train.add_argument("--tokens", type=int, default=14_000_000, help="tokens altogether (default: 14,000,000)")
     train.add_argument("--resume", action="store_true", help="go on; fewer --tokens let the rate decay now")
-    train.add_argument("--save-every", type=float, default=10, metavar="MINUTES", help="(default: 10)")
+    train.add_argument(
+        "--save-every", type=float, default=10, metavar="MINUTES", help="how often the state is stored (default: 10)"
+    )
     train.set_defaults(step=_train)
     steps.add_parser("eval", help="what nano gets right on held-out programs").set_defaults(step=_eval)
     steps.add_parser("export", help="write the last saved training state as checkpoint").set_defaults(step=_export)
@@ -67,7 +69,8 @@ def _train(options: argparse.Namespace) -> None:
     if options.resume:
         trainer.resume()
     write_pid(BUILD / "train.pid")
-    trainer.run(_say, options.save_every * 60, lambda model: export(model, trainer.tokenizer))
+    trainer.run(_say, options.save_every * 60)
+    _say("Trained. `python -m qwen_nb.training export` makes it the checkpoint, `eval` measures that.")
 
 
 def _eval(_options: argparse.Namespace) -> None:

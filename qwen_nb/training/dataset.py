@@ -22,7 +22,7 @@ HELD_OUT = 300
 """Programs that no training sample equals, whatever their variables are called."""
 NO_LOSS = -100
 _POOL = 1024
-_SHARES = {"identity": 0.08, "bare": 0.2, "follow-up": 0.1, "off": 0.15, "cut": 0.15, "full": 0.7}
+_SHARES = {"identity": 0.12, "bare": 0.2, "follow-up": 0.1, "off": 0.15, "cut": 0.15, "full": 0.7}
 """Of samples: not about a program; without system message; with a turn before (and again, one more); by thinking."""
 
 

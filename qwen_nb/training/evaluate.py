@@ -26,7 +26,7 @@ BUDGETS: tuple[Budget, ...] = (0, 16, 32, 64, 96, 128, None)
 """Thinking tokens allowed; None is no limit."""
 BANDS = {"2 to 4 steps": (2, 4), "5 to 7 steps": (5, 7), "8 to 10 steps": (8, 10)}
 LONGEST = 512
-"""Tokens after which an answer counts as wrong; the longest right one has about 350."""
+"""Tokens after which an answer counts as wrong; the longest right one has about half as many."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-LIMIT = 150
-"""Largest magnitude a value may take; sums beyond it would need far more training."""
+LIMIT = 99
+"""Largest magnitude a value may take; sums with a third digit would need far more training."""
 MIN_STEPS, MAX_STEPS = 2, 10
 """Executed assignments and tests of one program."""
 
@@ -195,7 +195,7 @@ class _Writer:
         while True:
             block = self._block(room)
             trial = self.trace.copy().run(block)
-            negative_is_welcome = self.rng.random() < 0.15
+            negative_is_welcome = self.rng.random() < 0.03
             fits = trial.largest <= LIMIT and trial.steps - self.trace.steps <= room
             if fits and (negative_is_welcome or min(trial.values.values()) >= 0):
                 self.source.append(block)
@@ -210,10 +210,18 @@ class _Writer:
             pair = [shown, self.rng.choice([name for name in known if name != shown])]
             shown = ", ".join(self.rng.sample(pair, 2))
         elif kind < 0.45:
-            shown = f"{shown} {self.rng.choice('+-')} {self._operand(but=shown)}"
+            shown = self._expression(shown)
         line = f"print({shown})"
         self.source.append(line)
         self.trace.run(line)
+
+    def _expression(self, left: str) -> str:
+        """A sum or difference that stays between 0 and `LIMIT`."""
+        while True:
+            expression = f"{left} {self.rng.choice('+-')} {self._operand(but=left)}"
+            trial = self.trace.copy().run(f"shown = {expression}")
+            if 0 <= trial.values["shown"] <= LIMIT or self.trace.values[left] < 0:
+                return expression
 
     def _block(self, room: int) -> str:
         kind = self.rng.random()
@@ -237,8 +245,9 @@ class _Writer:
 
     def _branch(self) -> str:
         name = self.rng.choice(self._known())
-        near = max(0, self.trace.values[name] + self.rng.randint(-8, 8))
-        test = f"{name} {self.rng.choice(['<', '>', '<', '>', '<=', '>=', '==', '!='])} {near}"
+        near = self.trace.values[name] + self.rng.randint(-8, 8)
+        limit = max(1, near) if self.rng.random() < 0.5 else self.rng.randint(1, 40)
+        test = f"{name} {self.rng.choice([*'<><><><>', '<=', '>=', '==', '!='])} {limit}"
         target = self._target()
         yes, no = self._assignment(target), self._assignment(target)
         return f"if {test}:\n    {yes}\nelse:\n    {no}"
@@ -253,7 +262,7 @@ class _Writer:
     def _assignment(self, target: str | None = None) -> str:
         target = target or self._target()
         left = self.rng.choice(self._known())
-        sign = self.rng.choices(["+", "-", "*", "//", "%"], [38, 30, 16, 6, 10])[0]
+        sign = self.rng.choices(["+", "-", "*", "//", "%"], [40, 32, 16, 4, 8])[0]
         right = self._operand(but=left) if sign in "+-" else self._factor(sign)
         kind = self.rng.random()
         if kind < 0.3:
@@ -265,14 +274,14 @@ class _Writer:
     def _factor(self, sign: str) -> str:
         if sign == "*" and self.rng.random() < 0.3:
             return self.rng.choice(self._known())
-        return str(self.rng.randint(2, 9 if sign == "%" or self.rng.random() < 0.25 else 5))
+        return str(self.rng.randint(2, 5))
 
     def _operand(self, but: str) -> str:
         others = [name for name in self._known() if name != but]
         return self.rng.choice(others) if others and self.rng.random() < 0.4 else self._number()
 
     def _number(self) -> str:
-        return str(self.rng.randint(1, 12 if self.rng.random() < 0.6 else 60))
+        return str(self.rng.randint(1, 12 if self.rng.random() < 0.7 else 30))
 
     def _target(self, *, fresh: bool = False) -> str:
         unused = self._fresh()

@@ -88,8 +88,8 @@ class Trainer:
         torch.save(content, unfinished)
         unfinished.replace(self.state)
 
-    def run(self, report: Report, save_every: float, on_save: Callable[[Qwen3MoeForCausalLM], None]) -> None:
-        """Train to the recipe's end; save and call `on_save` every `save_every` seconds and at the end."""
+    def run(self, report: Report, save_every: float) -> None:
+        """Train to the recipe's end; save every `save_every` seconds and at the end."""
         maker = SampleMaker(self.tokenizer, self.recipe.seed)
         pad = cast("int", self.tokenizer.pad_token_id)
         log, saved = _Log(report, self.recipe.tokens), time.monotonic()
@@ -99,10 +99,8 @@ class Trainer:
             self._step(batch, log)
             if time.monotonic() - saved > save_every:
                 self.save()
-                on_save(self.model)
                 saved = time.monotonic()
         self.save()
-        on_save(self.model)
 
     def _step(self, batch: Batch, log: _Log) -> None:
         started = time.monotonic()

@@ -7,7 +7,7 @@ from transformers import PreTrainedTokenizerBase
 
 from qwen_nb.engine.chat_template import ChatTemplate
 from qwen_nb.prompts import SYSTEM, question
-from qwen_nb.training import identity, intents, out_of_scope
+from qwen_nb.training import identity
 from qwen_nb.training.dataset import (
     CLOSING_PHRASE,
     HELD_OUT,
@@ -47,15 +47,8 @@ def test_a_held_out_program_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_held_out_wordings_are_never_trained_on() -> None:
-    for intent in intents.INTENTS:
-        assert not set(intent.held_out) & set(intent.wordings)
-    for trained, held_out in (
-        (out_of_scope.THINGS, out_of_scope.THINGS_HELD_OUT),
-        (out_of_scope.TOPICS, out_of_scope.TOPICS_HELD_OUT),
-        (out_of_scope.LOOSE, out_of_scope.LOOSE_HELD_OUT),
-    ):
-        assert not set(trained) & set(held_out)
-    trained = {identity.exchange(seeded("test", number)).question for number in range(3000)}
+    trained = {identity.exchange(seeded("test", number)).question for number in range(5000)}
+    assert len(trained) > 1000
     assert not trained & {exchange.question for exchange in identity.held_out()}
 
 

@@ -41,7 +41,14 @@ def test_decoding_drops_control_tokens_and_keeps_markers(tokenizer: PreTrainedTo
     assert tokenizer.decode(ids, skip_special_tokens=True) == "<think>a</think>"
 
 
-def test_training_again_gives_the_shipped_tokenizer(tokenizer: PreTrainedTokenizerBase) -> None:
-    again = train_tokenizer(seed=0)
-    assert again.get_vocab() == tokenizer.get_vocab()
-    assert again.chat_template == tokenizer.chat_template
+def test_training_gives_the_same_tokenizer_every_time() -> None:
+    first, second = train_tokenizer(seed=0, samples=300), train_tokenizer(seed=0, samples=300)
+    assert first.get_vocab() == second.get_vocab()
+
+
+def test_a_trained_tokenizer_is_like_the_shipped_one(tokenizer: PreTrainedTokenizerBase) -> None:
+    trained = train_tokenizer(seed=0)
+    assert len(trained) == len(tokenizer)
+    assert trained.chat_template == tokenizer.chat_template
+    for marker in (*CONTROL, *MARKERS):
+        assert trained.convert_tokens_to_ids(marker) == tokenizer.convert_tokens_to_ids(marker)

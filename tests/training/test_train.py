@@ -28,7 +28,7 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
         trainer = Trainer(recipe, nano_tokenizer, state)
         if resume:
             trainer.resume()
-        trainer.run(lambda _: None, save_every=1e9, on_save=lambda _: None)
+        trainer.run(lambda _: None, save_every=1e9)
         return trainer
 
     whole = train(1200, tmp_path / "whole.pt")
