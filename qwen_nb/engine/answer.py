@@ -83,16 +83,12 @@ class Answer:
         self._stop_ids = stop_ids
         self._max_tokens = sampling.max_tokens
 
-    @property
-    def fed_ids(self) -> list[int]:
-        """The tokens that went through the model, one for every routing row."""
-        return (self.prompt_ids + self.ids)[: self.rows.count]
-
-    @property
-    def fed_phases(self) -> list[Phase]:
-        """What each of `fed_ids` belongs to."""
-        prompt: list[Phase] = ["prompt"] * len(self.prompt_ids)
-        return (prompt + self.phases)[: self.rows.count]
+    def fed(self, start: int = 0) -> tuple[list[int], list[Phase]]:
+        """Ids and phases of the tokens that went through the model from `start` on: one for every routing row."""
+        prompt_ids = self.prompt_ids[start : self.rows.count]
+        first, end = (max(0, row - len(self.prompt_ids)) for row in (start, self.rows.count))
+        prompt: list[Phase] = ["prompt"] * len(prompt_ids)
+        return prompt_ids + self.ids[first:end], prompt + self.phases[first:end]
 
     def start(self) -> None:
         """Begin to count the time."""

@@ -288,7 +288,7 @@ def _keep(answer: Answer, cache: KVCache, prefixes: PrefixCache) -> None:
     if length > 0:
         cache.crop(length)
         experts, weights = answer.rows.since(0)
-        ids = np.array(answer.fed_ids[:length], np.int64)
+        ids = np.array(answer.fed()[0][:length], np.int64)
         prefixes.put(Prefix(ids, cache, experts[:length], weights[:length]))
 
 

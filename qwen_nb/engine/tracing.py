@@ -46,13 +46,13 @@ class Tracer:
     def trace(self, answer: Answer, start: int = 0) -> RoutingTrace:
         """Rows from `start` on of the tokens that went through the model: all but the last one generated."""
         experts, weights = answer.rows.since(start)
-        ids = answer.fed_ids[start:]
+        ids, phases = answer.fed(start)
         return RoutingTrace(
             experts=experts,
             weights=weights,
             token_ids=ids,
             tokens=[str(self._tokenizer.decode([token])) for token in ids],
-            phase=answer.fed_phases[start:],
+            phase=phases,
             num_experts=self._num_experts,
             layers=self._layers,
             model=self._model,

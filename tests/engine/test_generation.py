@@ -143,8 +143,9 @@ def test_a_stop_id_ends_the_answer_and_is_counted():
 def test_every_token_that_ran_has_its_routing_row_and_its_phase():
     decoder = TransformersDecoder(tiny_model())
     answer = finished(decoder, new_answer(prompt(10), max_tokens=6))
-    assert answer.fed_ids == answer.prompt_ids + answer.ids[:-1]
-    assert answer.fed_phases == ["prompt"] * 10 + ["answer"] * 5
+    ids, phases = answer.prompt_ids + answer.ids[:-1], ["prompt"] * 10 + ["answer"] * 5
+    for start in (0, 4, 10, 12, 15):
+        assert answer.fed(start) == (ids[start:], phases[start:])
     experts, weights = answer.rows.since(12)
     assert experts.shape == weights.shape == (3, 3, 2)
     whole, _ = answer.rows.since(0)
