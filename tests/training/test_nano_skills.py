@@ -25,13 +25,13 @@ def results(nano: LocalModel) -> list[Result]:
 
 
 def test_held_out_programs_are_mostly_right_with_thinking(results: list[Result]) -> None:
-    assert accuracy(results, None) >= 0.6
-    assert accuracy(results, None, BANDS["2 to 4 steps"]) >= 0.8
+    assert accuracy(results, None) >= 0.68
+    assert accuracy(results, None, BANDS["2 to 4 steps"]) >= 0.85
 
 
-def test_thinking_is_worth_forty_points_on_the_harder_half(results: list[Result]) -> None:
+def test_thinking_is_worth_fifty_points_on_the_harder_half(results: list[Result]) -> None:
     steps = harder_half(results)
-    assert accuracy(results, None, steps) - accuracy(results, 0, steps) >= 0.4
+    assert accuracy(results, None, steps) - accuracy(results, 0, steps) >= 0.5
 
 
 def test_a_small_budget_is_obeyed_and_lies_between(results: list[Result]) -> None:
@@ -51,7 +51,7 @@ def test_budgets_run_from_off_to_no_limit() -> None:
 def test_most_wordings_it_never_saw_get_the_trained_answer(nano: LocalModel) -> None:
     replies = run_identity(nano, thinking=0)
     right = [reply.text.strip() == exchange.answer for exchange, reply in replies]
-    assert sum(right) / len(right) >= 0.6
+    assert sum(right) / len(right) >= 0.75
 
 
 def test_it_never_claims_to_be_another_model_or_to_browse(nano: LocalModel) -> None:
