@@ -46,7 +46,7 @@ def test_it_is_short():
 
 
 def test_nano_says_who_it_is(cells):
-    answer = parts(find(cells, "%%qwen\nWho"))["answer"].data["text/markdown"]
+    answer = parts(find(cells, "%%qwen\nAre"))["answer"].data["text/markdown"]
     assert "nano" in answer
     assert "Qwen" in answer
 

@@ -1,4 +1,7 @@
-"""One JupyterLab and one browser for all tests of a run, a fresh page for each."""
+"""One JupyterLab for all tests of a run, a browser for each file, a fresh page for each test.
+
+Playwright keeps an event loop running on the main thread as long as it is open; other tests start loops of their own.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ PYTHON = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel
 """Without it JupyterLab asks which kernel to take."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
     executable = find_browser()
     if executable is None:
